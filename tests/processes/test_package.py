@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tui_balancer"
 
 NEEDED = (
     "tui_balancer/embedding/forward/attention.c",
+    "tui_balancer/embedding/forward/vectors.h",
     "tui_balancer/inputs/blocks.c",
     "tui_balancer/py.typed",
     "tui_balancer/history/page/report.css",

@@ -37,11 +37,13 @@ class NotCompiled(Exception):
 def compiled(source: Path) -> CDLL:
     """Return a C file as a library, compiled now if it has not been before.
 
+    It may include the headers of its folder.
+
     Raises:
         NotCompiled: There is no compiler, it refuses, or what it made cannot be loaded.
     """
     try:
-        text = source.read_bytes()
+        text = b"".join(one.read_bytes() for one in (source, *sorted(source.parent.glob("*.h"))))
         kind = hashlib.sha256(text + repr((FLAGS, _processor())).encode()).hexdigest()[:16]
         name = f"{source.stem}-{kind}"
         try:

@@ -59,14 +59,17 @@ def test_a_damaged_library_is_compiled_again(
     assert library.read_bytes() == whole
 
 
-@pytest.mark.parametrize("change", ["source", "processor"])
+@pytest.mark.parametrize("change", ["source", "header", "processor"])
 def test_a_changed_source_or_processor_is_compiled_anew(
     source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    path = source("int answer(void) { return 42; }")
-    compiled(path)
+    path = source('#include "answer.h"\nint answer(void) { return ANSWER; }')
+    path.with_name("answer.h").write_text("#define ANSWER 42")
+    assert compiled(path).answer() == 42
     if change == "source":
         source("int answer(void) { return 43; }")
+    elif change == "header":
+        path.with_name("answer.h").write_text("#define ANSWER 43")
     else:
         monkeypatch.setattr(compiling, "_processor", lambda: "another")
     _no_compiler(monkeypatch)

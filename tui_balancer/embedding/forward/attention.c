@@ -7,43 +7,19 @@
  * by the distance of two tokens is what the sums of the first product begin at: for neighbouring
  * queries it lies in neighbouring places of one row, so there is never a matrix of it.
  *
- * C with the vector extensions that gcc and clang share, and one name for a processor's own
- * instruction; `compiled.py` compiles it for the processor at hand.
+ * `compiled.py` compiles it for the processor at hand.
  */
 
-#include <stdint.h>
 #include <string.h>
-#if defined(__aarch64__)
-#include <arm_neon.h>
-#elif defined(__AVX__)
-#include <immintrin.h>
-#endif
+
+#include "vectors.h"
 
 /* As many rows of sums as the registers hold, next to the vectors that they are made of. */
-#if defined(__AVX512F__)
-#define LANES 16
-#define ROWS 8
-#define LARGER _mm512_max_ps
-#elif defined(__AVX__)
-#define LANES 8
-#define ROWS 6
-#define LARGER _mm256_max_ps
-#elif defined(__aarch64__)
-#define LANES 4
-#define ROWS 8
-#define LARGER vmaxq_f32
-#else
-#error "torch's own attention is faster on this processor"
-#endif
+#define ROWS (LANES == 8 ? 6 : 8)
 #define VECTORS 2
 #define BLOCK (LANES * VECTORS)
 
-typedef float floats __attribute__((vector_size(4 * LANES)));
-typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef float four __attribute__((vector_size(16), aligned(4)));
-typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define PICK(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
@@ -51,27 +27,6 @@ typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t four_places __attribute__((vector_size(16)));
 #define PICK(a, b, i, j, k, l) __builtin_shuffle(a, b, (four_places){i, j, k, l})
 #endif
-
-INLINE floats splat(float number) { return number - (floats){0}; }
-
-/* Where `floor` is larger, it; what is not a number stays what it is. One instruction, which
- * compilers do not find in a comparison of vectors. */
-INLINE floats at_least(floats numbers, floats floor) { return (floats)LARGER(floor, numbers); }
-
-/* 2^x for x from -126 to 0: 2^round(x) by its exponent's bits, the rest by the polynomial of degree
- * 5 whose largest relative error is smallest, 7.5e-8. */
-INLINE floats power_of_two(floats x) {
-  const floats shift = splat(0x1.8p23f); /* What is added to it is rounded to a whole number. */
-  const floats shifted = x + shift;
-  const floats rest = x - (shifted - shift);
-  floats power = splat(1.32764720e-3f);
-  power = power * rest + splat(9.67554150e-3f);
-  power = power * rest + splat(5.55071328e-2f);
-  power = power * rest + splat(2.40221197e-1f);
-  power = power * rest + splat(6.93146967e-1f);
-  power = power * rest + splat(1.00000007f);
-  return (floats)((ints)power + ((ints)shifted << 23));
-}
 
 /* Write a matrix of rows x columns the other way round, times a factor. */
 INLINE void transpose(long rows, long columns, const float *from, long from_row, float *to,

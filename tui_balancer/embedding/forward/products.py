@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.forward.activations import PUBLIC, Activation
 from tui_balancer.embedding.forward.split_products import BLOCK, SplitLibrary, split_library
 
 _PROBE_ERRORS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -29,28 +29,6 @@ by 4e-3, for that is how far apart its numbers are.
 
 _log = logging.getLogger(__name__)
 
-Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
-
-_PUBLIC: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
-    {
-        "gelu": functional.gelu,
-        "gelu_tanh": partial(functional.gelu, approximate="tanh"),
-        "relu": functional.relu,
-        "silu": functional.silu,
-    }
-)
-"""The activations in torch's words; GELU is exact, or by the hyperbolic tangent."""
-
-_IN_PLACE: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
-    {
-        "gelu": torch.ops.aten.gelu_,
-        "gelu_tanh": partial(torch.ops.aten.gelu_, approximate="tanh"),
-        "relu": functional.relu_,
-        "silu": partial(functional.silu, inplace=True),
-    }
-)
-"""The same, where the numbers that they are given are needed no more."""
-
 _ONEDNN: Mapping[Activation, tuple[str, str]] = MappingProxyType(
     {
         "gelu": ("gelu", "none"),
@@ -59,7 +37,7 @@ _ONEDNN: Mapping[Activation, tuple[str, str]] = MappingProxyType(
         "silu": ("swish", ""),
     }
 )
-"""And in oneDNN's: name and algorithm."""
+"""The activations in oneDNN's words: name and algorithm."""
 
 
 _APART: frozenset[Activation] = (
@@ -115,7 +93,7 @@ class PublicProducts:
         self, inputs: torch.Tensor, layer: Linear, activation: Activation
     ) -> torch.Tensor:
         """See `Products`."""
-        return _PUBLIC[activation](self.linear(inputs, layer))
+        return PUBLIC[activation](self.linear(inputs, layer))
 
     def gated(
         self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation
@@ -153,7 +131,7 @@ class OneDnnProducts:
     ) -> torch.Tensor:
         """See `Products`."""
         if activation in _APART and inputs.dtype == torch.float32:
-            return _PUBLIC[activation](self.linear(inputs, layer))
+            return PUBLIC[activation](self.linear(inputs, layer))
         name, algorithm = _ONEDNN[activation]
         result: torch.Tensor = self._product(inputs, *layer, name, [], algorithm)
         return result
@@ -194,7 +172,7 @@ class SplitProducts(OneDnnProducts):
         """See `Products`."""
         if len(inputs) < BLOCK:
             return super().activated(inputs, layer, activation)
-        return _IN_PLACE[activation](self._library.product(inputs, *layer))
+        return self._library.product(inputs, *layer, activation=activation)
 
     def gated(
         self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation

@@ -15,14 +15,13 @@
 #error "no matrix units: oneDNN's products are faster on this processor"
 #endif
 
-#include <immintrin.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "activations.h"
+
 #define BLOCK 32
 #define STEP 32
-#define VECTOR 16
 #define TILE 512 /* bfloat16 of a tile register. */
 
 enum { LOW, MIDDLE, HIGH, PARTS };
@@ -44,8 +43,6 @@ static const struct {
     .rows = {16, 16, 16, 16, 16, 16, 16, 16},
 };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Ask the kernel to let this process use the units; 0 if it does. */
 int allow(void) {
   enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
@@ -56,7 +53,7 @@ INLINE long at_most(long number, long most) { return number < most ? number : mo
 
 /* The first so many lanes of a vector. */
 INLINE __mmask16 first_lanes(long count) {
-  return count >= VECTOR ? 0xFFFF : count > 0 ? (__mmask16)((1u << count) - 1) : 0;
+  return count >= LANES ? 0xFFFF : count > 0 ? (__mmask16)((1u << count) - 1) : 0;
 }
 
 /* The nearest numbers with 8 bits; of two as near, the one farther from 0. */
@@ -101,7 +98,7 @@ void split_rows(const float *from, long rows, long inner, uint16_t *to, long fir
           const long row = block * BLOCK + r, left = row < rows ? inner - step * STEP : 0;
           const float *numbers = from + row * inner + step * STEP;
           split(_mm512_maskz_loadu_ps(first_lanes(left), numbers),
-                _mm512_maskz_loadu_ps(first_lanes(left - VECTOR), numbers + VECTOR),
+                _mm512_maskz_loadu_ps(first_lanes(left - LANES), numbers + LANES),
                 tiles + r * STEP);
         }
     }
@@ -131,7 +128,7 @@ static void split_columns(const float *weight, long columns, long inner, long bl
   for (const uint16_t *end = tiles + steps * STEP_SIZE; tiles < end; tiles += STEP_SIZE, step++)
     for (long tile = 0; tile < 2; tile++)
       for (long half = 0; half < 2; half++) {
-        const long start = step * STEP + half * VECTOR;
+        const long start = step * STEP + half * LANES;
         __m512d pairs[2][8];
         for (long group = 0; group < 2; group++) {
           for (long i = 0; i < 8; i++) {
@@ -197,25 +194,26 @@ static void multiply_block(const uint16_t *left, const uint16_t *right, long ste
   }
   const long row = BLOCK * sizeof(float);
   _tile_stored(0, sums, row);
-  _tile_stored(1, sums + VECTOR, row);
-  _tile_stored(2, sums + VECTOR * BLOCK, row);
-  _tile_stored(3, sums + VECTOR * BLOCK + VECTOR, row);
+  _tile_stored(1, sums + LANES, row);
+  _tile_stored(2, sums + LANES * BLOCK, row);
+  _tile_stored(3, sums + LANES * BLOCK + LANES, row);
 }
 
 /* Write rows of the result: the sums of blocks next to each other, and what `multiply` joins to
  * them. Past the caches where lines are whole: it is larger than they are, and what a line held
  * before need not be read. */
 static void write_blocks(const float *sums, long blocks, const float *bias, const float *added,
-                         const float *times, float *result, long rows, long columns, long row,
-                         long column) {
-  const int whole = columns % VECTOR == 0 && (uintptr_t)result % sizeof(__m512) == 0;
+                         const float *times, long activation, float *result, long rows,
+                         long columns, long row, long column) {
+  const int whole = columns % LANES == 0 && (uintptr_t)result % sizeof(__m512) == 0;
   for (long r = 0; r < at_most(rows - row, BLOCK); r++)
-    for (long c = 0; c < blocks * BLOCK; c += VECTOR) {
+    for (long c = 0; c < blocks * BLOCK; c += LANES) {
       const long place = (row + r) * columns + column + c;
       const __mmask16 there = first_lanes(columns - column - c);
       __m512 numbers = _mm512_load_ps(sums + (c / BLOCK * BLOCK + r) * BLOCK + c % BLOCK);
       if (bias) numbers += _mm512_maskz_loadu_ps(there, bias + column + c);
       if (added) numbers += _mm512_maskz_loadu_ps(there, added + place);
+      numbers = activated(numbers, activation);
       if (times) numbers *= _mm512_maskz_loadu_ps(there, times + place);
       if (whole && there)
         _mm512_stream_ps(result + place, numbers);
@@ -231,20 +229,22 @@ long scratch_floats(long rows) {
   return FITTING * STEP_SIZE / 2 + (totals + 1) * BLOCK * BLOCK;
 }
 
-/* Compute columns of (left x weight, transposed, + bias + added) times, number by number, `times`.
+/* Compute columns of the activation of (left x weight, transposed, + bias + added) times, number by
+ * number, `times`.
  *
  * left: what `split_rows` wrote of a matrix of shape (rows, inner).
  * weight: of shape (columns, inner).
  * bias: of shape (columns,); NULL for 0.
  * added: of shape (rows, columns); NULL for 0.
  * times: the same; NULL for 1.
+ * activation: see `activations.h`.
  * result: of shape (rows, columns).
  * first, last: which blocks of columns to compute; `last` is left out.
  * scratch: of `scratch_floats`, for this call alone, aligned to 64 bytes.
  */
 void multiply(const uint16_t *left, const float *weight, const float *bias, const float *added,
-              const float *times, float *result, long rows, long columns, long inner, long first,
-              long last, float *scratch) {
+              const float *times, float *result, long activation, long rows, long columns,
+              long inner, long first, long last, float *scratch) {
   const long blocks = (rows + BLOCK - 1) / BLOCK, steps = (inner + STEP - 1) / STEP;
   float *sums = scratch, *totals = sums + BLOCK * BLOCK;
   uint16_t *right = (uint16_t *)(scratch + scratch_floats(rows)) - FITTING * STEP_SIZE;
@@ -269,8 +269,8 @@ void multiply(const uint16_t *left, const float *weight, const float *bias, cons
             for (long i = 0; i < BLOCK * BLOCK; i++) total[i] += sums[i];
         }
         if (step + here == steps)
-          write_blocks(mine, wide, bias, added, times, result, rows, columns, block * BLOCK,
-                       start * BLOCK);
+          write_blocks(mine, wide, bias, added, times, activation, result, rows, columns,
+                       block * BLOCK, start * BLOCK);
       }
     }
   }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from tui_balancer.embedding.forward.activations import NUMBERS, Activation
 from tui_balancer.embedding.forward.threads import share_out
 from tui_balancer.process.compiled import NotCompiled, compiled
 
@@ -43,7 +44,7 @@ class SplitLibrary:
         self._split_size.restype = self._scratch_floats.restype = c_long
         self._split_rows, self._multiply = library.split_rows, library.multiply
         self._split_rows.argtypes = [c_void_p, c_long, c_long, c_void_p, c_long, c_long]
-        self._multiply.argtypes = [c_void_p] * 6 + [c_long] * 5 + [c_void_p]
+        self._multiply.argtypes = [c_void_p] * 6 + [c_long] * 6 + [c_void_p]
         self._split_rows.restype = self._multiply.restype = None
 
     def product(
@@ -53,8 +54,9 @@ class SplitLibrary:
         bias: torch.Tensor | None = None,
         added: torch.Tensor | None = None,
         times: torch.Tensor | None = None,
+        activation: Activation | None = None,
     ) -> torch.Tensor:
-        """Return (inputs · weightᵀ + bias + added) times, number by number, `times`.
+        """Return the activation of inputs · weightᵀ + bias + added, number by number times `times`.
 
         Args:
             inputs: float32 of shape (T, in), as all others.
@@ -62,6 +64,7 @@ class SplitLibrary:
             bias: Of shape (out,); None for 0.
             added: Of shape (T, out); None for 0.
             times: Of shape (T, out); None for 1.
+            activation: None for none.
 
         Returns:
             float32 of shape (T, out).
@@ -69,15 +72,20 @@ class SplitLibrary:
         result = inputs.new_empty(len(inputs), len(weight))
         inputs, weight = inputs.contiguous(), weight.contiguous()
         whole = [one if one is None else one.contiguous() for one in (bias, added, times)]
+        number = NUMBERS[activation]
         pieces = -(-len(inputs) // _ROWS)
         for piece in range(pieces):
             rows = slice(*(len(inputs) * end // pieces for end in (piece, piece + 1)))
             others = [one if one is None else one[rows] for one in whole[1:]]
-            self._multiplied(inputs[rows], weight, [whole[0], *others, result[rows]])
+            self._multiplied(inputs[rows], weight, [whole[0], *others, result[rows]], number)
         return result
 
     def _multiplied(
-        self, inputs: torch.Tensor, weight: torch.Tensor, others: list[torch.Tensor | None]
+        self,
+        inputs: torch.Tensor,
+        weight: torch.Tensor,
+        others: list[torch.Tensor | None],
+        activation: int,
     ) -> None:
         """Compute some rows.
 
@@ -85,6 +93,7 @@ class SplitLibrary:
             inputs: Those rows.
             weight: See `product`.
             others: Bias, what is added, what it is multiplied by, and where the result belongs.
+            activation: Its number.
         """
         rows, inner = inputs.shape
         columns = len(weight)
@@ -99,7 +108,8 @@ class SplitLibrary:
 
         def multiply(first: int, last: int) -> None:
             scratch = torch.empty(self._scratch_floats(rows))
-            self._multiply(*places, rows, columns, inner, first, last, scratch.data_ptr())
+            sizes = activation, rows, columns, inner
+            self._multiply(*places, *sizes, first, last, scratch.data_ptr())
 
         share_out(-(-columns // BLOCK), multiply)
 

@@ -26,7 +26,7 @@ from tui_balancer.workers.wire.config import StoreUse, WorkerSetup
 
 _log = logging.getLogger(__name__)
 
-RULES = 2
+RULES = 3
 """Version of the arithmetic: increase it when a forward pass or a kind gives other bytes."""
 
 _MANY = 500

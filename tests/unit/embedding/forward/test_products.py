@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tui_balancer.embedding.forward import products
+from tui_balancer.embedding.forward.activations import PUBLIC, Activation
 from tui_balancer.embedding.forward.products import (
-    Activation,
     Linear,
     OneDnnProducts,
     Products,
@@ -154,10 +154,13 @@ class Units(SplitLibrary):
         bias: torch.Tensor | None = None,
         added: torch.Tensor | None = None,
         times: torch.Tensor | None = None,
+        activation: Activation | None = None,
     ) -> torch.Tensor:
         self.rows.append(len(inputs))
         linear = PublicProducts().linear(inputs, Linear(weight, bias)) * (1 + self._error)
-        return (linear + (0 if added is None else added)) * (1 if times is None else times)
+        total = linear + (0 if added is None else added)
+        activated = total if activation is None else PUBLIC[activation](total)
+        return activated * (1 if times is None else times)
 
 
 def test_a_processors_units_are_taken_for_float32_where_they_are_right(

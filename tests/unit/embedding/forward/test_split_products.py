@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from tests.support.compiler import require_compiler
 from tui_balancer.embedding.forward import split_products
+from tui_balancer.embedding.forward.activations import PUBLIC, Activation
 from tui_balancer.embedding.forward.split_products import SplitLibrary, split_library
 from tui_balancer.process.compiled import NotCompiled, compiled
 
@@ -62,7 +63,9 @@ def test_a_product_equals_double_precision(
     most = inputs.double().abs() @ weight.double().abs().T + bias.abs() + added.abs()
     if "times" in joined:
         exact, most = exact * times, most * times.abs()
-    result = library.product(inputs, weight, **given)
+    result = library.product(
+        inputs, weight, given.get("bias"), given.get("added"), given.get("times")
+    )
     # What float32 rounds to is 2^-24 of a number; a sum of many is rounded more than once.
     assert ((result - exact).abs() <= most * 2**-22).all()
 
@@ -88,6 +91,33 @@ def test_how_a_product_is_shared_out_changes_no_byte(
         assert torch.equal(library.product(inputs, weight, added=added), expected)
     finally:
         torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("activation", PUBLIC)
+def test_an_activation_errs_no_more_than_torchs(
+    library: SplitLibrary, activation: Activation
+) -> None:
+    wanted = torch.linspace(-12, 12, 40_000).view(100, 400)
+    wanted[0, :4] = torch.tensor([0.0, -0.0, -200.0, 200.0])
+    # The result of a product with 0 is what is added.
+    place = numbers(100, 32) * 0, numbers(400, 32)
+    result = library.product(*place, added=wanted, activation=activation)
+    exact = PUBLIC[activation](wanted.double())
+    theirs = (PUBLIC[activation](wanted) - exact).abs()
+    assert (result - exact).abs().max() <= max(theirs.max(), torch.tensor(1e-6))
+    times = numbers(100, 400)
+    product = library.product(*place, added=wanted, times=times, activation=activation)
+    assert torch.equal(product, result * times)
+
+
+@pytest.mark.parametrize("activation", PUBLIC)
+def test_an_activation_of_what_is_no_number_is_none(
+    library: SplitLibrary, activation: Activation
+) -> None:
+    added = numbers(40, 48)
+    added[7, 3] = torch.nan
+    result = library.product(numbers(40, 64), numbers(48, 64), added=added, activation=activation)
+    assert result.isnan().nonzero().tolist() == [[7, 3]]
 
 
 def test_a_number_that_is_none_stays_in_its_row(library: SplitLibrary) -> None:
