@@ -179,20 +179,25 @@ class FileRow(Struct, frozen=True, gc=False):
 
     file: FileRecord
     state: FileState
-    reason: str
-    attempts: int
-    device: str
-    output_sha256: str
-    output_bytes: int
-    vectors: int
-    truncated: int
-    replaced: int
-    skipped: int
+    reason: str = ""
+    attempts: int = 0
+    device: str = ""
+    output_sha256: str = ""
+    output_bytes: int = 0
+    vectors: int = 0
+    truncated: int = 0
+    replaced: int = 0
+    skipped: int = 0
     deaths: int = 0
     owned: bool = False
     by_hand: bool = False
     output_mtime_ns: int = 0
     others: tuple[OutputRecord, ...] = ()
+
+    @classmethod
+    def of_new(cls, file: FileRecord) -> FileRow:
+        """Return the row that a ledger has of a file when its scan is recorded."""
+        return cls(file, FileState.FAILED if file.error else FileState.WAITING, file.error)
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:

@@ -25,6 +25,7 @@ from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
     DeviceUsed,
     EventRecord,
+    FileRow,
     FileState,
     LeaseEnd,
     OutputRecord,
@@ -54,7 +55,7 @@ def test_the_run_its_session_and_its_scan_come_back(ledger: Ledger) -> None:
     assert (run.created_at, run.model, run.settings) == (RUN.created_at, RUN.model, RUN.settings)
     assert run.scanned_at == 1002.0
     assert ledger.sessions() == (SESSION,)
-    assert tuple(row.file for row in ledger.files()) == FILES
+    assert ledger.files() == tuple(map(FileRow.of_new, FILES))
 
 
 def test_a_run_whose_scan_has_not_ended_has_no_files(path: Path) -> None:

@@ -185,7 +185,7 @@ class Additions:
         if self._held is not None:
             # Of many files this takes longer than an answer may.
             self._held.update()
-            if len(self._held.sources) > _MANY:
+            if len(self._held.outputs) > _MANY:
                 # They stay: the collector would hold up all answers while it looks through them.
                 gc.freeze()
         while (request := self._requests.get()) is not None:

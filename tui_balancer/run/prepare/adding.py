@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,13 +97,13 @@ class InputsHeld:
         manifest: Its files, which may grow.
 
     Attributes:
-        sources: Models, by their places, and paths of their inputs.
+        sources: Paths of the inputs of each model, by its place.
         outputs: Places of outputs, as `comparable` has them.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
-        self.sources: set[tuple[int, str]] = set()
+        self.sources: defaultdict[int, set[str]] = defaultdict(set)
         self.outputs: set[str] = set()
         self._seen = 0
 
@@ -111,7 +112,7 @@ class InputsHeld:
         manifest = self.manifest
         for file in manifest.files[self._seen :]:
             if not file.is_shard:
-                self.sources.add((manifest.model(file.file_id), file.source))
+                self.sources[manifest.model(file.file_id)].add(file.source)
                 self.outputs.add(comparable(file.output))
         self._seen = len(manifest.files)
 
@@ -145,7 +146,7 @@ def new_inputs(
     models = []
     old = 0
     for place, files in found.items():
-        new = [file for file in files if (place, file.source) not in held.sources]
+        new = [file for file in files if file.source not in held.sources[place]]
         old += len(files) - len(new)
         inputs = tuple(_mirrored(file, root) for file in new)
         if len({file.mirrored for file in inputs}) < len(inputs):

@@ -125,8 +125,7 @@ def find_run_files(
         UserError: The outputs do not fit on the disk.
     """
     if prepared.resume_plan is None:
-        warnings = _scan_all(prepared, folder, on_file, stop)
-        rows = folder.ledger.files()
+        rows, warnings = _scan_all(prepared, folder, on_file, stop)
     else:
         rows, warnings = _check(prepared, prepared.resume_plan, folder.ledger, on_file, stop)
     formats = prepared.settings.outputs.formats
@@ -147,8 +146,11 @@ def find_run_files(
 
 def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
-) -> list[Notice]:
-    """Scan and record every input of a run that is new or has no complete scan."""
+) -> tuple[tuple[FileRow, ...], list[Notice]]:
+    """Scan and record every input of a run that is new or has no complete scan.
+
+    Returns the rows that the ledger has then, and warnings.
+    """
     files: list[FileRecord] = []
     warnings: list[Notice] = []
     for model in prepared.models:
@@ -162,7 +164,8 @@ def _scan_all(
         sweep_temporaries(folder.path, outputs)
         sweep_partials(folder.path, outputs)
     folder.ledger.record_scan(files, time.time())
-    return list(dict.fromkeys(warnings))
+    # Those that the ledger would return have their own copies of all paths.
+    return tuple(map(FileRow.of_new, files)), list(dict.fromkeys(warnings))
 
 
 def _check(

@@ -26,6 +26,7 @@ from tui_balancer.run.prepare.plan import (
 )
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.speeds import CUDA_FLOPS
+from tui_balancer.scheduler.model import UnitTraits
 from tui_balancer.scheduler.simulation.devices import Rules
 from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.scheduler.simulation.simulate import simulate
@@ -101,7 +102,8 @@ def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: P
 
 
 def test_files_of_two_models_are_planned_with_the_change_between_them() -> None:
-    small, large = (replace(one, model=n) for n, one in enumerate(units(*[10 * CUDA_FLOPS] * 2)))
+    small, large = units(*[10 * CUDA_FLOPS] * 2)
+    large = replace(large, traits=UnitTraits(model=1))
     change = model_spec(MODEL.source).load_seconds
     assert change > 1
     alone = prepared(1.0, further=(MODEL,))
