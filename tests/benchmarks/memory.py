@@ -70,14 +70,19 @@ def field(pid: int, file: str, name: str) -> int:
 
 
 def peak_of_extract(checkpoint: Path, inputs: Path, output: Path) -> int:
-    """Return the peak of `extract.py` in bytes, told by a process that only waits for it."""
+    """Return the peak of `extract.py` in bytes."""
+    extract = ("-m", "tests.benchmarks.extract", str(checkpoint))
+    return peak_of_python(*extract, str(inputs), str(output))
+
+
+def peak_of_python(*arguments: str) -> int:
+    """Return the peak of a program in Python in bytes, told by a process that only waits for it."""
     program = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    extract = [sys.executable, "-m", "tests.benchmarks.extract", str(checkpoint)]
     done = subprocess.run(
-        [sys.executable, "-c", program, *extract, str(inputs), str(output)],
+        [sys.executable, "-c", program, sys.executable, *arguments],
         capture_output=True,
         text=True,
         check=True,
@@ -91,6 +96,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="to watch each run")
     options = parser.parse_args()
     start_helper()
+    torch = peak_of_python("-c", "import torch")
+    print(f"a process that only imports torch: {torch / MIB:,.0f} MiB")
     print(f"{'MiB':<14}{'weights':>9}{'worker peak':>13}{'extract.py':>12}", end="")
     print(f"{'1 worker':>10}{'4 workers':>11}{'a worker more':>15}")
     for model in options.models:

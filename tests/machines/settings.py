@@ -107,8 +107,14 @@ def _no_shared_memory(scratch: Path) -> Start:
     return _shell("mount -t tmpfs -o ro tmpfs /dev/shm", *_namespace("mount"))
 
 
-def _processor(march: str, onednn: str, aten: str) -> Callable[[Path], Start]:
+_MKL = {"avx512": "AVX512", "avx2": "AVX2", "default": "SSE4_2"}
+"""MKL's names of what torch calls by these."""
+
+
+def _processor(march: str, onednn: str, aten: str, flag: str = "") -> Callable[[Path], Start]:
     """Return a start on an x86 processor that can do no more than this.
+
+    `flag` is what the system calls the instructions that this one must have for it.
 
     oneDNN, torch and MKL heed variables; what we compile ourselves is compiled by a compiler of
     the same name that has the last word about the processor. What is compiled for this one is in
@@ -118,6 +124,8 @@ def _processor(march: str, onednn: str, aten: str) -> Callable[[Path], Start]:
     def start(scratch: Path) -> Start:
         if platform.machine() not in ("x86_64", "AMD64"):
             raise NotHere(f"{platform.machine()} is no x86 processor")
+        if f" {flag}" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+            raise NotHere(f"this processor has no {flag}")
         for name in COMPILERS:
             if compiler := shutil.which(name):
                 wrapper = scratch / name
@@ -128,7 +136,7 @@ def _processor(march: str, onednn: str, aten: str) -> Callable[[Path], Start]:
             CACHE_VARIABLE: str(scratch / "cache"),
             "ONEDNN_MAX_CPU_ISA": onednn,
             "ATEN_CPU_CAPABILITY": aten,
-            "MKL_ENABLE_INSTRUCTIONS": "AVX2" if aten == "avx2" else "SSE4_2",
+            "MKL_ENABLE_INSTRUCTIONS": _MKL[aten],
         }
         return Start(environment=environment)
 
@@ -233,6 +241,11 @@ SETTINGS = (
     ),
     Setting(
         "aten-default", "torch's own code without AVX", _variables(ATEN_CPU_CAPABILITY="default")
+    ),
+    Setting(
+        "avx512",
+        "a processor with AVX-512 and no AMX: oneDNN, torch, MKL and our C",
+        _processor("cascadelake", "AVX512_CORE", "avx512", "avx512f"),
     ),
     Setting(
         "avx2",
