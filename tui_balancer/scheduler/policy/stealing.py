@@ -288,17 +288,19 @@ def best_to_steal(
         start: Seconds until the thief has the model.
     """
     meeting = max(0.0, remaining - start) / (1 / victim_rate + 1 / thief_rate)
-    below, above, count = waiting.around(meeting)
+    units, costs, count = waiting.units, waiting.costs, waiting.count_up_to(meeting)
     # Below the intersection the victim ends last, above it the thief.
-    with_below = remaining - below.cost / victim_rate if below is not None else math.inf
-    with_above = start + above.cost / thief_rate if above is not None else math.inf
-    if below is not None and start >= remaining:
-        # Units without a cost: the thief ends last.
-        with_below = start + below.cost / thief_rate
-    if below is None or with_above < with_below:
-        assert above is not None, "a victim's queue is not empty"
-        return with_above, above
-    if not 0 < below.cost <= meeting / 2:
-        return with_below, below
-    alike = min(int(meeting // below.cost), count)
-    return remaining - alike * below.cost / victim_rate, below
+    with_above = start + costs[count] / thief_rate if count < len(costs) else math.inf
+    if not count:
+        return with_above, units[0]
+    below = costs[count - 1]
+    # With units without a cost the thief ends last.
+    with_below = (
+        start + below / thief_rate if start >= remaining else remaining - below / victim_rate
+    )
+    if with_above < with_below:
+        return with_above, units[count]
+    if not 0 < below <= meeting / 2:
+        return with_below, units[count - 1]
+    alike = min(int(meeting // below), count)
+    return remaining - alike * below / victim_rate, units[count - 1]

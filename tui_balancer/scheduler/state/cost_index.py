@@ -18,40 +18,43 @@ class CostIndex:
 
     The costs stand in a separate array: a search by them then stays within a few cache
     lines, where the units lie all over memory.
+
+    Attributes:
+        units: By their costs, those of the same cost by number.
+        costs: FLOPs of each.
     """
 
-    __slots__ = ("_costs", "_units")
+    __slots__ = ("costs", "units")
 
     def __init__(self, units: Iterable[Unit]) -> None:
         # Two sorts by a number take half the time of one by a pair.
-        self._units = sorted(sorted(units, key=_id), key=_cost)
-        self._costs = array("d", [unit.cost for unit in self._units])
+        self.units = sorted(sorted(units, key=_id), key=_cost)
+        self.costs = array("d", [unit.cost for unit in self.units])
 
     def add(self, unit: Unit) -> None:
         """Enter a unit that is not here."""
         place = self._place(unit)
-        self._units.insert(place, unit)
-        self._costs.insert(place, unit.cost)
+        self.units.insert(place, unit)
+        self.costs.insert(place, unit.cost)
 
     def remove(self, unit: Unit) -> None:
         """Remove a unit that is here."""
         place = self._place(unit)
-        del self._units[place]
-        del self._costs[place]
+        del self.units[place]
+        del self.costs[place]
 
-    def around(self, cost: float) -> tuple[Unit | None, Unit | None, int]:
-        """Return the costliest unit of at most `cost` FLOPs, the cheapest above it, and a count.
+    def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
+        """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
+        units, count = self.units, self.count_up_to(cost)
+        return units[count - 1] if count else None, units[count] if count < len(units) else None
 
-        That is the number of units of at most `cost` FLOPs.
-        """
-        units, count = self._units, bisect_right(self._costs, cost)
-        below = units[count - 1] if count else None
-        above = units[count] if count < len(units) else None
-        return below, above, count
+    def count_up_to(self, cost: float) -> int:
+        """Return how many units cost at most so many FLOPs."""
+        return bisect_right(self.costs, cost)
 
     def _place(self, unit: Unit) -> int:
-        first = bisect_left(self._costs, unit.cost)
-        if first < len(self._units) and self._units[first] is unit:
+        first = bisect_left(self.costs, unit.cost)
+        if first < len(self.units) and self.units[first] is unit:
             return first
-        end = bisect_right(self._costs, unit.cost, first)
-        return bisect_left(self._units, unit.unit_id, first, end, key=_id)
+        end = bisect_right(self.costs, unit.cost, first)
+        return bisect_left(self.units, unit.unit_id, first, end, key=_id)

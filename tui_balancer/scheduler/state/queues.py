@@ -222,7 +222,7 @@ class WorkQueue:
 
     def around(self, cost: float, model: int = 0) -> tuple[Unit | None, Unit | None]:
         """Return a model's costliest unit of at most `cost` FLOPs and its cheapest above it."""
-        return self.index(model).around(cost)[:2]
+        return self.index(model).around(cost)
 
     def index(self, model: int) -> CostIndex:
         """Return the units of a model by their costs; made at the first call."""
