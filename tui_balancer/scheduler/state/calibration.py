@@ -32,12 +32,14 @@ class Calibration:
     each made before the unit was known, were the better ones.
     """
 
-    __slots__ = ("_cc", "_cr", "_errors", "_fit", "_rr", "_sc", "_sr", "_units")
+    __slots__ = ("_believed", "_cc", "_cr", "_errors", "_fit", "_rr", "_sc", "_sr", "_units")
 
     def __init__(self) -> None:
         self._cc = self._cr = self._rr = self._sc = self._sr = 0.0
         self._errors = [0.0, 0.0]
         self._fit: tuple[float, float] | None = None
+        # The fit while it is believed, so that the many predictions need not ask.
+        self._believed: tuple[float, float] | None = None
         self._units = 0
 
     def predict(self, unit: Unit, rate: float) -> float:
@@ -50,12 +52,13 @@ class Calibration:
 
     def factor(self, cost: float, residues: int, rate: float) -> float:
         """Return by how much so many FLOPs and residues take longer than cost over rate."""
-        if not cost or self._units < LEAST or self._errors[1] >= self._errors[0]:
+        if self._believed is None or not cost:
             return 1.0
-        fitted = self._fitted(cost, residues)
-        if fitted is None:
+        of_cost, of_residues = self._believed
+        seconds = of_cost * cost + of_residues * residues
+        if not 0 < seconds < inf:
             return 1.0
-        return min(max(fitted * rate / cost, 1 / FARTHEST), FARTHEST)
+        return min(max(seconds * rate / cost, 1 / FARTHEST), FARTHEST)
 
     def learn(self, unit: Unit, rate: float, seconds: float) -> None:
         """Record the time of a unit.
@@ -87,6 +90,8 @@ class Calibration:
                 (self._rr * self._sc - self._cr * self._sr) / determinant,
                 (self._cc * self._sr - self._cr * self._sc) / determinant,
             )
+        better = self._units >= LEAST and self._errors[1] < self._errors[0]
+        self._believed = self._fit if better else None
 
     def _fitted(self, cost: float, residues: int) -> float | None:
         """Return the fit's prediction; None if there is no valid one."""

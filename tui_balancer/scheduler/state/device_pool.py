@@ -104,9 +104,10 @@ class DevicePool:
 
     def begin(self, record: DeviceRecord, active: ActiveLease, now: float) -> None:
         """Note that a device begins a lease, for which it may have to change its model."""
-        record.put_first.discard(active.lease.unit.unit_id)
-        if active.lease.unit.model != record.model:
-            record.model = active.lease.unit.model
+        unit = active.lease.unit
+        record.put_first.discard(unit.unit_id)
+        if (model := unit.model) != record.model:
+            record.model = model
             record.loading = True
             # Until then it computes nothing.
             active.reported = now + self.models.seconds(record.model)
@@ -170,7 +171,9 @@ class DevicePool:
         Args:
             changing: Whether it may change its model.
         """
-        models = self._paces(record, self.models.places if changing else [record.model])
+        models = None
+        if self.models.several:
+            models = self._paces(record, self.models.places if changing else [record.model])
         return Thief(record.device, self.rate(record), len(record.queue), models)
 
     def victim(self, record: DeviceRecord, rate: float | None, remaining: float | None) -> Victim:
@@ -180,13 +183,11 @@ class DevicePool:
             rate: Its FLOP/s, see `rate`.
             remaining: See `remaining_seconds`.
         """
-        models = self._paces(record, self.models.places)
+        models = self._paces(record, self.models.places) if self.models.several else None
         return Victim(record.device, record.queue, rate, remaining, models=models)
 
-    def _paces(self, record: DeviceRecord, models: Sequence[int]) -> dict[int, ModelPace] | None:
-        """Return the paces of a device in a run with several models, that of its model first."""
-        if not self.models.several:
-            return None
+    def _paces(self, record: DeviceRecord, models: Sequence[int]) -> dict[int, ModelPace]:
+        """Return the paces of a device with models, that of its own first."""
         own_first = sorted(models, key=lambda model: model != record.model)
         paces = {model: self.pace(record, model) for model in own_first}
         return {model: pace for model, pace in paces.items() if pace is not None}

@@ -189,13 +189,27 @@ class WorkQueue:
         """Take out a unit that is here."""
         order, gone = self._order, self._gone
         gone.add(unit.unit_id)
+        # Most are stolen from the middle; then the units at the ends, far away in memory, stay.
         if order[0] is unit:
             while order and order[0].unit_id in gone:
                 gone.remove(order.popleft().unit_id)
         if order and order[-1] is unit:
             while order and order[-1].unit_id in gone:
                 gone.remove(order.pop().unit_id)
-        self._removed(unit)
+        self._length -= 1
+        if self._by_number is not None:
+            del self._by_number[unit.unit_id]
+        # Sums of floats drift; an empty queue is the moment to set them right.
+        self.cost = self.cost - unit.cost if self._length else 0.0
+        self.residues -= unit.residues
+        traits = unit.traits
+        self.files -= traits.files
+        work = self.by_model[traits.model]
+        work.remove(unit)
+        if not work.units:
+            del self.by_model[traits.model]
+        if self._by_cost is not None:
+            self._by_cost[traits.model].remove(unit)
 
     def head(self) -> Unit:
         """Return the unit that comes next; IndexError when there is none."""
@@ -281,19 +295,3 @@ class WorkQueue:
         work.add(unit)
         if self._by_cost is not None:
             self.index(unit.model).add(unit)
-
-    def _removed(self, unit: Unit) -> None:
-        self._length -= 1
-        if self._by_number is not None:
-            del self._by_number[unit.unit_id]
-        # Sums of floats drift; an empty queue is the moment to set them right.
-        self.cost = self.cost - unit.cost if self._length else 0.0
-        self.residues -= unit.residues
-        traits = unit.traits
-        self.files -= traits.files
-        work = self.by_model[traits.model]
-        work.remove(unit)
-        if not work.units:
-            del self.by_model[traits.model]
-        if self._by_cost is not None:
-            self._by_cost[traits.model].remove(unit)
