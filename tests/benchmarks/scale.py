@@ -4,8 +4,10 @@ Simulates files of lognormal cost to the end, under the very coordinator of real
 weights are the flat scale of GPU_WEIGHTS; running files are divided when queues are dry. Columns:
 real seconds of the whole simulation; of every call in which an idle device looked for work
 elsewhere, the median and the 99th percentile, in processor time, so that other programs do not
-count; makespan over the fluid bound. Last come the bytes a file at the peak, its Unit and name
-included, measured in runs of their own since tracing memory takes time.
+count; makespan over the fluid bound. The first row is the limit of that code on this processor:
+what a decision costs on eight devices, whose state stays in the caches. Last come the bytes a file
+at the peak, its Unit and name included, measured in runs of their own since tracing memory takes
+time, and the memory of an app that lists a million files; each beside that of bare objects.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 import tracemalloc
 from statistics import median, quantiles
 
+from tests.benchmarks.screen import a_million
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
@@ -51,9 +54,20 @@ def row(devices: int, files: int) -> str:
     micros = [1e6 * seconds for seconds in run.decisions]
     p99 = quantiles(micros, n=100, method="inclusive")[-1]
     return (
-        f"{files:>9,}{took:>9.1f}{1e6 * took / files:>9.0f}{len(micros):>11,}{median(micros):>9.0f}"
-        f"{p99:>8.0f}{run.now / bound:>9.3f}"
+        f"{devices:>7,}{files:>10,}{took:>9.1f}{1e6 * took / files:>9.0f}{len(micros):>11,}"
+        f"{median(micros):>9.1f}{p99:>8.0f}{run.now / bound:>9.3f}"
     )
+
+
+def bare_bytes(files: int) -> float:
+    """Return the bytes a file of its number, name and cost alone, in a list of tuples."""
+    tracemalloc.start()
+    units = lognormal_units(0, files, mean_cost=MEAN_COST)
+    bare = [(unit.unit_id, unit.name, unit.cost) for unit in units]
+    del units
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return held / len(bare)
 
 
 def bytes_a_file(devices: int, few: int, files: int) -> float:
@@ -75,14 +89,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", type=int, default=1024)
     parser.add_argument("--files", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--no-app", action="store_true", help="leave out the app's memory")
     options = parser.parse_args()
     print(
-        f"{'files':>9}{'seconds':>9}{'µs/file':>9}{'decisions':>11}{'med µs':>9}{'p99 µs':>8}"
-        f"{'/ bound':>9}"
+        f"{'devices':>7}{'files':>10}{'seconds':>9}{'µs/file':>9}{'decisions':>11}"
+        f"{'med µs':>9}{'p99 µs':>8}{'/ bound':>9}"
     )
-    for files in options.files:
-        print(row(options.devices, files), flush=True)
-    print(f"{bytes_a_file(64, 10_000, 30_000):.0f} bytes a file, from 10,000 to 30,000 files")
+    for devices, files in [(8, 10_000), *((options.devices, files) for files in options.files)]:
+        print(row(devices, files), flush=True)
+    print(
+        f"{bytes_a_file(64, 10_000, 30_000):.0f} bytes a file, from 10,000 to 30,000 files; "
+        f"its number, name and cost in a tuple {bare_bytes(30_000):.0f}"
+    )
+    if not options.no_app:
+        print(a_million())
 
 
 if __name__ == "__main__":

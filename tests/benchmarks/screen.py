@@ -4,8 +4,8 @@ Prints the time from a key press to the painted row under the cursor, with 100,0
 and 64 devices at four pictures a second; the share of a core that the app's process takes on
 8 and on 64 devices, tab by tab, beside the same process without a screen; the time from the
 command `tui-balancer run` on a folder of a million files to the first paint, and to all of them
-found; and the memory of the app's process once a million files are listed. `--only` picks one of
-them.
+found; and the memory of the app's process once a million files are listed, beside that with a
+thousand and that of the names alone. `--only` picks one of them.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ CPU_SECONDS = 12.0
 PAINTS = 5
 
 
+def name_of(number: int) -> str:
+    return f"virome/part_{number % 997}/contigs_{number:07}.faa"
+
+
 class MadeUpRun:
     """A `RunHandle` over the coordinator of real runs, whose workers only count.
 
@@ -80,8 +84,7 @@ class MadeUpRun:
     def _work(self) -> None:
         cost = RATE * self._seconds
         units = tuple(
-            Unit(number, f"virome/part_{number % 997}/contigs_{number:07}.faa", 100, 25_000, cost)
-            for number in range(self._count)
+            Unit(number, name_of(number), 100, 25_000, cost) for number in range(self._count)
         )
         board = self._coordinator
         for device, incarnation in self._incarnations.items():
@@ -244,20 +247,32 @@ def first_paint() -> str:
 
 
 def a_million() -> str:
-    """Let a million files be listed."""
-    terminal = opened(8, 1_000_000, 5.0)
+    """Let a million files be listed, and a thousand; hold bare names and numbers of a million."""
+    plain, listed = resident_with(1_000_000)
+    _, few = resident_with(1_000)
+    before = psutil.Process().memory_info().rss
+    bare = [name_of(number) for number in range(1_000_000)], list(range(1_000_000))
+    least = psutil.Process().memory_info().rss - before
+    del bare
+    return (
+        f"a million files listed   {listed / 1e6:.0f} MB (goal < 350), "
+        f"{(listed - plain) / 1e6:.0f} of them for the list; {few / 1e6:.0f} with a thousand "
+        f"files; a million bare names and numbers {least / 1e6:.0f}"
+    )
+
+
+def resident_with(files: int) -> tuple[int, int]:
+    """Return the resident bytes of an app before it lists so many files, and after."""
+    terminal = opened(8, files, 5.0)
     terminal.wait_for("running")
     plain = psutil.Process(terminal.process.pid).memory_info().rss
     terminal.press("2")
-    terminal.wait_for("1,000,000 files", "waiting")
+    terminal.wait_for(f"{files:,} files", "waiting")
     terminal.emulated = False
     terminal.read_for(5.0)
     listed = psutil.Process(terminal.process.pid).memory_info().rss
     close(terminal)
-    return (
-        f"a million files listed   {listed / 1e6:.0f} MB (goal < 350), "
-        f"{(listed - plain) / 1e6:.0f} of them for the list"
-    )
+    return plain, listed
 
 
 def close(terminal: Terminal) -> None:
