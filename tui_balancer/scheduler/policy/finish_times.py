@@ -8,6 +8,7 @@ changed device moves to a new place.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop
 from itertools import islice, takewhile
@@ -48,6 +49,8 @@ class _Place(Struct, gc=False):
 
 
 _NOWHERE = _Place()
+_NEVER = (-inf, 0.0)
+"""The end of a device's work and the rate of a thief, where none was refused."""
 
 
 class FinishTimes:
@@ -131,14 +134,14 @@ class FinishTimes:
         kind = (thief.model, changing)
         if rate is None or rate <= self._all_refuse.get(kind, 0.0):
             return
-        settled = True
+        settled, refused = True, self._refused[kind]
         for end, position in reversed(self._queued):
             if end - now < self.gain_seconds:
                 break
             record = self._records[position]
             if record is thief:
                 continue
-            refused_end, refused_rate = self._refused.get((position, kind), (-inf, 0.0))
+            refused_end, refused_rate = refused.get(position, _NEVER)
             if rate <= refused_rate and end <= refused_end + self.gain_seconds / 2:
                 continue
             yield self._victim(record, now)
@@ -146,7 +149,7 @@ class FinishTimes:
                 # Its finish time moves with the clock until it starts.
                 settled = False
             else:
-                self._refused[position, kind] = (end, rate * (1 + TOLERANCE))
+                refused[position] = (end, rate * (1 + TOLERANCE))
         if settled:
             self._all_refuse[kind] = rate * (1 + TOLERANCE)
 
@@ -192,7 +195,7 @@ class FinishTimes:
         self._places: dict[int, _Place] = {}
         self._queued: list[tuple[float, int]] = []
         self._running: list[tuple[float, int]] = []
-        self._refused: dict[Hashable, tuple[float, float]] = {}
+        self._refused: defaultdict[Hashable, dict[int, tuple[float, float]]] = defaultdict(dict)
         self._all_refuse = {}
         self.fastest = 0.0
         self._work = self._flow = self._rates = 0.0

@@ -58,7 +58,10 @@ class Calibration:
         seconds = of_cost * cost + of_residues * residues
         if not 0 < seconds < inf:
             return 1.0
-        return min(max(seconds * rate / cost, 1 / FARTHEST), FARTHEST)
+        factor = seconds * rate / cost
+        if factor > FARTHEST:
+            return FARTHEST
+        return factor if factor > 1 / FARTHEST else 1 / FARTHEST
 
     def learn(self, unit: Unit, rate: float, seconds: float) -> None:
         """Record the time of a unit.

@@ -204,7 +204,7 @@ class DeviceRecord:
         if done > active.in_flight:
             # An overdue batch does not count as another one.
             done = active.in_flight
-        return max(0.0, active.left - done)
+        return active.left - done if active.left > done else 0.0
 
     def metrics(self, now: float, rate: float | None, waiting: float, ahead: int) -> DeviceMetrics:
         """Return its metrics.
