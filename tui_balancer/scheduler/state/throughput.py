@@ -80,7 +80,7 @@ class ThroughputWindow:
         )
         if not self._seconds or now - self._seconds[-1].seconds >= 1.0:
             self._seconds.append(self._total)
-        self._trim(now)
+            self._trim(now)
 
     def throughput(self, now: float) -> Throughput | None:
         """Return the amounts per second up to now; None before the first work was done."""
