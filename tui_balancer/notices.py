@@ -5,7 +5,7 @@ Code decides on kinds and counts; `notice_line` makes the words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -203,12 +203,24 @@ class _Found:
 class Notices:
     """Adds up what is found in the files of a run; its size does not grow with their number."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Collection[NoticeKind] = ()) -> None:
+        """Begin with nothing.
+
+        Args:
+            known: Kinds of which no examples are wanted, because files before have enough.
+        """
+        self._known = known
         self._found: dict[NoticeKind, _Found] = {}
 
     def wants(self, kind: NoticeKind) -> bool:
         """Whether more examples of a kind are kept."""
+        if kind in self._known:
+            return False
         return kind not in self._found or len(self._found[kind].examples) < EXAMPLES
+
+    def known(self) -> Collection[NoticeKind]:
+        """Return the kinds that have enough examples."""
+        return frozenset(kind for kind in self._found if not self.wants(kind))
 
     def add(self, kind: NoticeKind, number: int, examples: Iterable[Example] = ()) -> None:
         """Add what was found in a file.

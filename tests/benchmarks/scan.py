@@ -16,6 +16,8 @@ import argparse
 import hashlib
 import math
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +35,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
+from tui_balancer.notices import Notices
 from tui_balancer.run.prepare.scan_processes import scan_on_cores
 
 _SIGMA = 0.6
@@ -102,14 +105,26 @@ WAYS: dict[str, Callable[[Sequence[InputFile]], int | None]] = {
 }
 
 
-def on_all_cores(inputs: Sequence[InputFile]) -> float:
+def gain(folder: str) -> float:
     """Return how many times as fast as one process those of all cores are."""
-    took = []
+    inputs, took = find_inputs([folder]), []
     for processes in (1, usable_cores()):
-        index, began = DuplicateIndex(), time.perf_counter()
-        scan_on_cores(inputs, ReadingRules(), duplicate_index=index, processes=processes)
+        index, notices, began = DuplicateIndex(), Notices(), time.perf_counter()
+        scan_on_cores(
+            *(inputs, ReadingRules()), duplicate_index=index, notices=notices, processes=processes
+        )
         took.append(time.perf_counter() - began)
     return took[0] / took[1]
+
+
+def gain_of_the_program(folder: str) -> float:
+    """Return the `gain` in a process whose main module is bare, as the program's is.
+
+    Every process that starts imports that module; this one would take half of its time.
+    """
+    code = f"from tests.benchmarks.scan import gain; print(gain({folder!r}))"
+    command = (sys.executable, "-c", code)
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
@@ -125,7 +140,7 @@ def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
                 began = time.process_time()
                 counted.add(go(inputs))
                 speeds[way].append(megabytes / (time.process_time() - began))
-        gains = [on_all_cores(inputs) for _ in range(rounds)]
+        gains = [gain_of_the_program(name) for _ in range(rounds)]
     counted.discard(None)
     assert len(counted) == 1, f"they disagree on how many sequences there are: {counted}"
     print(

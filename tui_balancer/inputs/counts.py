@@ -30,6 +30,10 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(add, _values(self), _values(other)))
 
+    def __reduce__(self) -> tuple[type[Counts], tuple[int, ...]]:
+        # A dataclass with slots takes many times as long to pickle.
+        return Counts, _values(self)
+
 
 NOTHING = Counts()
 """Of a place without a sequence."""

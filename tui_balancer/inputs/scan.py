@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.counting import count_plain
@@ -52,6 +53,12 @@ class FileScan:
     shards: tuple[Shard, ...] = ()
     cause: FailureCause = FailureCause.NONE
 
+    def __reduce__(self) -> tuple[type[FileScan], tuple[object, ...]]:
+        # A dataclass with slots takes many times as long to pickle.
+        return FileScan, _values(self)
+
+
+_values = attrgetter(*(field.name for field in fields(FileScan)))
 
 _NOTHING_COUNTED = Counted(NOTHING, "", Findings())
 """Of a file that cannot be used."""

@@ -40,6 +40,10 @@ class InputFile:
     source: str
     mirrored: str
 
+    def __reduce__(self) -> tuple[type[InputFile], tuple[str, str]]:
+        # A dataclass with slots takes many times as long to pickle.
+        return InputFile, (self.source, self.mirrored)
+
     @property
     def path(self) -> Path:
         """Absolute path to read."""

@@ -1,7 +1,8 @@
 """The scan of large inputs by several processes, one a core.
 
-Threads lose, see `inputs.scan`. Each process scans a slice of the inputs at a time. What they find
-is joined in the order of the inputs, so the result is the same as that of one process.
+Threads lose, see `inputs.scan`. This process scans too, so nothing waits for others to start. Each
+scans a slice of the inputs at a time. What they find is joined in the order of the inputs, so the
+result is the same as that of one process.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 
 from tui_balancer.devices.processor import usable_cores
 from tui_balancer.inputs.blocks import divider
@@ -23,12 +23,12 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
-from tui_balancer.notices import Notices
-from tui_balancer.workers.process.detach import detach
+from tui_balancer.notices import NoticeKind, Notices
+from tui_balancer.run.prepare.scanner import SliceRules, SliceScan, scan_slice, serve
 from tui_balancer.workers.process.spawning import spawn
 
-WORTH_BYTES = 1 << 30
-"""Of inputs that several processes scan: two take 0.7 of the time of one, their start included."""
+WORTH_BYTES = 256 << 20
+"""Of inputs that several processes scan: two take 0.67 of the time of one; of 64 MiB, as much."""
 
 MOST_PROCESSES = 8
 """More were never measured, and may wait for the storage."""
@@ -36,31 +36,15 @@ MOST_PROCESSES = 8
 _SLICE_BYTES = 16 << 20
 """Of inputs that a process scans at a time."""
 
-_FILE_BYTES = 64 << 10
+_FILE_BYTES = 32 << 10
 """What every file counts in addition to its size: opening it takes as long as reading that."""
 
 _STOP_SECONDS = 0.1
 """Between two looks whether to stop."""
 
+_Slice = tuple[int, Sequence[InputFile]]
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What is the same for all slices; see `scan`."""
-
-    reading: ReadingRules
-    shard_bytes: int | None
-    indexed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What was found in a slice; the index is None if none is wanted."""
-
-    scans: tuple[FileScan, ...]
-    notices: Notices
-    index: DuplicateIndex | None
 
 
 def scan_on_cores(
@@ -75,25 +59,26 @@ def scan_on_cores(
 ) -> tuple[FileScan, ...]:
     """Scan inputs as `scan` does, by several processes if that is faster.
 
-    If a process ends early, this one scans what is left.
+    If one that was started ends early, this one scans what is left.
 
     Args:
-        processes: Their number; None chooses it by the cores that this process may use.
+        processes: Their number, this one included; None chooses it by the cores that may be used.
     """
     if processes is None:
         processes = suitable_processes(inputs, duplicate_index)
+    notices = notices if notices is not None else Notices()
     scans: list[FileScan] = []
     if processes > 1:
-        common = _Rules(rules, shard_bytes, duplicate_index is not None)
-        with closing(_found(inputs, common, processes, stop)) as parts:
+        common = SliceRules(rules, shard_bytes, duplicate_index is not None)
+        with closing(_found(inputs, common, processes, stop, notices)) as parts:
             for found in parts:
-                if notices is not None:
-                    notices.join(found.notices)
+                notices.join(found.notices)
                 if duplicate_index is not None and found.index is not None:
                     duplicate_index.join(found.index)
                 for one in found.scans:
-                    # The name is in memory already.
-                    scans.append(replace(one, input=inputs[len(scans)]))
+                    file = inputs[len(scans)]
+                    # Its name is in memory already.
+                    scans.append(one if one.input is file else replace(one, input=file))
                     if on_progress is not None:
                         on_progress(scans[-1])
     if stop is None or not stop.is_set():
@@ -133,71 +118,110 @@ def _slices(inputs: Sequence[InputFile]) -> Iterator[Sequence[InputFile]]:
             begin, weight = number, 0
 
 
-def _found(
-    inputs: Sequence[InputFile], rules: _Rules, processes: int, stop: threading.Event | None
-) -> Generator[_Found, None, None]:
-    """Yield what processes find in the slices, in order; stop early if one of them ends."""
-    slices = enumerate(_slices(inputs))
-    done: dict[int, _Found] = {}
-    at_work: dict[Connection, int] = {}
-    following = 0
+class _Work:
+    """The slices, by their numbers from 0, and what was found in them; threads share it.
 
-    def give(channel: Connection) -> None:
-        number, part = next(slices, (0, ()))
-        at_work.pop(channel, None)
-        if part:
-            channel.send(part)
-            at_work[channel] = number
+    Attributes:
+        begun: How many slices there are so far; all of them once `take` has returned None.
+        done: What was found in slices.
+        news: Set when `done` grows, or a slice was returned.
+        known: Kinds of notices of which the first slices have enough examples.
+    """
+
+    def __init__(self, inputs: Sequence[InputFile]) -> None:
+        self.begun = 0
+        self.done: dict[int, SliceScan] = {}
+        self.news = threading.Event()
+        self.known: Collection[NoticeKind] = ()
+        self._following = enumerate(_slices(inputs))
+        self._returned: list[_Slice] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> _Slice | None:
+        """Return a slice that nobody scans; None if there is none."""
+        with self._lock:
+            if self._returned:
+                _log.warning("a process that scanned has ended; others scan what it left")
+                return self._returned.pop()
+            slice_ = next(self._following, None)
+            self.begun += slice_ is not None
+            return slice_
+
+    def relay(self, channel: Connection) -> None:
+        """Let a process scan, until no slice is left or it ends."""
+        with suppress(EOFError, OSError):
+            # It is ready. Slices do not wait for it.
+            channel.recv()
+            while (slice_ := self.take()) is not None:
+                number, inputs = slice_
+                try:
+                    channel.send((inputs, self.known))
+                    self.done[number] = channel.recv()
+                except BaseException:
+                    with self._lock:
+                        self._returned.append(slice_)
+                    raise
+                finally:
+                    self.news.set()
+
+
+def _found(
+    inputs: Sequence[InputFile],
+    rules: SliceRules,
+    processes: int,
+    stop: threading.Event | None,
+    notices: Notices,
+) -> Generator[SliceScan, None, None]:
+    """Yield what is found in the slices, in order; of the processes, this is one.
+
+    Args:
+        notices: What was found in the slices that were yielded.
+    """
+    work, following = _Work(inputs), 0
 
     def stopped() -> bool:
         return stop is not None and stop.is_set()
 
-    with _scanners(processes, rules) as channels:
-        try:
-            for channel in channels:
-                give(channel)
-            while at_work and not stopped():
-                for one in connection.wait(list(at_work), _STOP_SECONDS):
-                    assert isinstance(one, Connection)
-                    done[at_work[one]] = one.recv()
-                    give(one)
-                while following in done and not stopped():
-                    yield done.pop(following)
-                    following += 1
-        except (EOFError, OSError):
-            _log.warning("a process that scanned has ended; this one scans what is left")
+    with _scanners(processes - 1, rules, work):
+        while not stopped():
+            if (slice_ := work.take()) is not None:
+                number, part = slice_
+                work.done[number] = scan_slice(part, work.known, rules, stop)
+            elif following == work.begun:
+                return
+            else:
+                work.news.wait(_STOP_SECONDS)
+                work.news.clear()
+            while following in work.done and not stopped():
+                yield work.done.pop(following)
+                work.known = notices.known()
+                following += 1
 
 
 @contextmanager
-def _scanners(processes: int, rules: _Rules) -> Iterator[list[Connection]]:
-    """Start processes that scan; end all of them when the block ends.
+def _scanners(processes: int, rules: SliceRules, work: _Work) -> Iterator[None]:
+    """Start processes that scan, each with a thread that relays; end all when the block ends.
 
     A system that refuses them starts fewer.
     """
-    started: list[tuple[Connection, SpawnProcess]] = []
+    started: list[tuple[SpawnProcess, Connection]] = []
+    relays: list[threading.Thread] = []
     try:
-        with suppress(OSError):
+        # Python says RuntimeError where the system refuses a thread.
+        with suppress(OSError, RuntimeError):
             for _ in range(processes):
                 ours, theirs = connection.Pipe()
-                started.append((ours, spawn(_serve, (rules, theirs), name="scan")))
+                started.append((spawn(serve, (rules, theirs), name="scan"), ours))
                 theirs.close()
-        yield [channel for channel, _ in started]
+                relay = threading.Thread(target=work.relay, args=(ours,), name="scan-relay")
+                relay.start()
+                relays.append(relay)
+        yield
     finally:
-        for channel, process in started:
+        for process, _ in started:
             process.kill()
+        for relay in relays:
+            relay.join()
+        for process, channel in started:
             process.join()
             channel.close()
-
-
-def _serve(rules: _Rules, channel: Connection) -> None:
-    """Scan the slices that come; the entry point of a process."""
-    detach(Path(os.devnull))
-    # Hashes that another process could not compare would be wrong.
-    while divider().portable:
-        try:
-            inputs = channel.recv()
-        except EOFError:
-            return
-        index, notices = DuplicateIndex() if rules.indexed else None, Notices()
-        scans = scan(inputs, rules.reading, None, None, index, rules.shard_bytes, notices)
-        channel.send(_Found(scans, notices, index))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,9 +17,10 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
-from tui_balancer.notices import Notice, Notices
+from tui_balancer.notices import Notice, NoticeKind, Notices
 from tui_balancer.run.prepare import scan_processes
-from tui_balancer.run.prepare.scan_processes import scan_on_cores, suitable_processes
+from tui_balancer.run.prepare.scan_processes import _Work, scan_on_cores, suitable_processes
+from tui_balancer.run.prepare.scanner import SliceScan, scan_slice
 
 RULES = ReadingRules(max_length=40, segment_bytes=200)
 SHARD_BYTES = 400
@@ -65,6 +67,37 @@ def result(way: Callable[..., tuple[FileScan, ...]], *arguments: Any, **options:
     return scans, index, notices.all()
 
 
+@contextmanager
+def others_first(on_slice: Callable[[int], None] = lambda _: None) -> Iterator[list[int]]:
+    """Let this process scan only what others leave, and return how many slices those were.
+
+    Args:
+        on_slice: Called before another process gets a slice, with how many it had.
+    """
+    take = _Work.take
+    given, own = [0], [0]
+
+    def taken(work: _Work) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            for one in threading.enumerate():
+                if one.name == "scan-relay":
+                    one.join()
+        else:
+            on_slice(given[0])
+            given[0] += 1
+        return take(work)
+
+    def scanned(*arguments: Any) -> SliceScan:
+        own[0] += 1
+        return scan_slice(*arguments)
+
+    with (
+        patch.object(_Work, "take", taken),
+        patch.object(scan_processes, "scan_slice", scanned),
+    ):
+        yield own
+
+
 def test_several_processes_find_what_one_finds(inputs: tuple[InputFile, ...]) -> None:
     alone = result(scan, inputs, RULES)
     assert len({one.error for one in alone[0]}) == 3
@@ -73,19 +106,34 @@ def test_several_processes_find_what_one_finds(inputs: tuple[InputFile, ...]) ->
     told: list[FileScan] = []
     assert result(scan_on_cores, inputs, RULES, told.append, processes=2) == alone
     assert tuple(told) == alone[0]
+    with others_first() as own:
+        told.clear()
+        assert result(scan_on_cores, inputs, RULES, told.append, processes=2) == alone
+    assert own == [0]
+    assert tuple(told) == alone[0]
     assert all(one.input is file for one, file in zip(told, inputs, strict=True))
 
 
 def test_what_killed_processes_leave_is_scanned(inputs: tuple[InputFile, ...]) -> None:
-    killed = []
+    def kill(slices: int) -> None:
+        if slices == 2:
+            for process in multiprocessing.active_children():
+                process.kill()
 
-    def kill(_: FileScan) -> None:
-        for process in multiprocessing.active_children():
-            process.kill()
-            killed.append(process)
+    with others_first(kill) as own:
+        found = result(scan_on_cores, inputs, RULES, processes=2)
+    assert own == [FILES - 2]
+    assert found == result(scan, inputs, RULES)
 
-    assert result(scan_on_cores, inputs, RULES, kill, processes=2) == result(scan, inputs, RULES)
-    assert len(killed) >= 2
+
+def test_examples_are_looked_for_until_there_are_enough(inputs: tuple[InputFile, ...]) -> None:
+    with (
+        patch.object(scan_processes, "scan_slice", side_effect=scan_slice) as scanned,
+        patch.object(scan_processes, "spawn", side_effect=BlockingIOError),
+    ):
+        result(scan_on_cores, inputs, RULES, processes=2)
+    known = [NoticeKind.REPLACED in one.args[1] for one in scanned.call_args_list]
+    assert known == [False] * 3 + [True] * (FILES - 3)
 
 
 def test_a_system_that_refuses_processes_has_its_files_scanned(
